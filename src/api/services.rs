@@ -99,7 +99,7 @@ fn read_operation(body: &[u8]) -> Result<Operation, ApiError> {
         let status = code.map_or(500, |(.., status)| *status);
         let refusal =
             ApiError::from_answer(status, wrapped.to_string().as_bytes(), &RequestContext::default()).refusal;
-        *refusal.expect("an answer that is no success is a refusal")
+        *refusal.expect("every answer but a success is a refusal")
     });
     // A batch may end with some services on and others not: each failure has its own words.
     let failure = answer.response.get("failures").and_then(|failures| failures.get(0));

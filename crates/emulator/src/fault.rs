@@ -276,7 +276,7 @@ impl Fault {
             return Err(("error", format!("there is no error called {name}")));
         }
         if let Some(status) = self.status().filter(|status| !(200..=599).contains(status)) {
-            return Err(("status", format!("{status} is no status")));
+            return Err(("status", format!("{status} isn't an HTTP status")));
         }
         if !(-LONGEST..=LONGEST).contains(&adds.date_offset_seconds) {
             let problem = format!("{} is more than a hundred years", adds.date_offset_seconds);
