@@ -36,7 +36,7 @@ use crate::http::endpoints::Service;
 use crate::http::record::{Outcome, Record};
 use crate::http::{ApiError, ErrorKind};
 use crate::local::env::Env;
-use crate::model::account;
+use crate::model::account::{self, AccountRef};
 use crate::model::nearest::{did_you_mean, nearest};
 use crate::session::Failure;
 use crate::session::args::{Global, TuiArgs};
@@ -171,7 +171,7 @@ fn tui(args: Args) -> Result<TuiArgs, Failure> {
         Some(word) if !word.contains('@') && !word.starts_with(|c: char| c.is_ascii_digit()) => {
             return Err(unknown_command(&word).into());
         }
-        Some(name) => Some(account::parse(&name).map_err(Failure::refused)?),
+        Some(name) => Some(AccountRef::parse(&name).map_err(Failure::refused)?),
         None => None,
     };
     Ok(TuiArgs { global: args.global, account, pane: args.pane })

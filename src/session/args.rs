@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use crate::keymap::PaneId;
-use crate::model::lifetime;
+use crate::model::{account::AccountRef, lifetime};
 
 /// Flags valid before and after every subcommand.
 #[derive(Clone, Debug, Default, ClapArgs)]
@@ -63,7 +63,7 @@ pub struct TuiArgs {
     /// Flags that hold everywhere.
     pub(crate) global: Global,
     /// The account to open, checked.
-    pub(crate) account: Option<String>,
+    pub(crate) account: Option<AccountRef>,
     /// The pane to open it in.
     pub(crate) pane: Option<PaneId>,
 }

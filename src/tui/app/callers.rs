@@ -9,7 +9,7 @@ use super::{
 use crate::{
     http::{ApiError, ErrorKind},
     model::{
-        account::short,
+        account::{AccountRef, short},
         caller::{Choice, Switch},
     },
     tui::overlays::{Overlay, Picker},
@@ -99,7 +99,7 @@ impl AppState {
         }
         self.focus = focus;
         if let Some(account) = opened {
-            self.open_account(now, account, out);
+            self.open_account(now, &AccountRef::read(&account), out);
             let mut cx = Cx { shared: &mut self.shared, now, out };
             self.panes.get_mut(self.pane).on_show(&mut cx);
         }

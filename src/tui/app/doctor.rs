@@ -13,6 +13,7 @@ use crate::{
     http::{ApiError, ErrorKind, endpoints::Service},
     keymap::Action,
     model::{
+        account::AccountRef,
         caller::{Caller, Charge, Switch},
         credential::What,
         denial::{Cause, ORDINARY_LIFETIME},
@@ -300,7 +301,7 @@ impl AppState {
             StepAction::Grant { account, member, permission, .. } => {
                 self.leave_doctor(now, out);
                 if self.shared.workspace.opened.as_deref() != Some(account.as_str()) {
-                    self.open_account(now, account, out);
+                    self.open_account(now, &AccountRef::read(&account), out);
                 }
                 let member = member.map(|member| Member::read(&member));
                 let mut cx = Cx { shared: &mut self.shared, now, out };
@@ -310,7 +311,7 @@ impl AppState {
             StepAction::ReadPolicy(account) => {
                 self.leave_doctor(now, out);
                 if self.shared.workspace.opened.as_deref() != Some(account.as_str()) {
-                    self.open_account(now, account, out);
+                    self.open_account(now, &AccountRef::read(&account), out);
                 }
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.policy.read(&mut cx);

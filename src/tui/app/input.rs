@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     keymap::{Action, Chord, Place, Row},
-    model::credential::Kind,
+    model::{account::AccountRef, credential::Kind},
     tui::{
         overlays::{Confirmed, Outcome, Overlay, Picked, Picker},
         panes::mint::menu_action,
@@ -376,7 +376,7 @@ impl AppState {
             && self.shared.workspace.opened.as_deref() != Some(account.email.as_str())
         {
             let email = account.email.clone();
-            self.open_account(now, email, out);
+            self.open_account(now, &AccountRef::read(&email), out);
         }
     }
 

@@ -46,7 +46,7 @@ use crate::{
     http::{ApiError, endpoints::Endpoints},
     keymap::{Keymap, Place},
     local::state::Remembered,
-    model::{caller::Caller, credential::Kind, project::Project},
+    model::{account::AccountRef, caller::Caller, credential::Kind, project::Project},
     ops,
     tui::{
         overlays::{Confirmed, Overlay, Picker},
@@ -87,7 +87,7 @@ pub struct Start {
     /// The project to list.
     pub project: Option<String>,
     /// An account to open at the start.
-    pub account: Option<String>,
+    pub account: Option<AccountRef>,
     /// The pane to show at the start.
     pub pane: Option<PaneId>,
     /// The keys.
@@ -139,7 +139,7 @@ pub struct AppState {
     /// Idle time and its limit.
     idle: Idle,
     denials: Denials,
-    start: Option<(Option<String>, Option<PaneId>)>,
+    start: Option<(Option<AccountRef>, Option<PaneId>)>,
 }
 
 impl AppState {

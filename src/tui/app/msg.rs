@@ -10,6 +10,7 @@ use crate::{
     http::{ApiError, Record, endpoints::Endpoints},
     local::state::Remembered,
     model::{
+        account::AccountRef,
         caller::{Caller, Choice, Switch},
         credential::MintRequest,
         jwt::Verdict,
@@ -215,7 +216,7 @@ pub(crate) enum Intent {
     /// Show a pane and focus it.
     Show(PaneId),
     /// Make this account the opened one and show its overview.
-    OpenAccount(String),
+    OpenAccount(AccountRef),
     /// This account has another name by now.
     Renamed {
         from: String,

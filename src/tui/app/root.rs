@@ -10,7 +10,7 @@ use super::{
 use crate::{
     http::ApiError,
     local::state::touch,
-    model::account::{AccountRef, is_googles, short},
+    model::account::{AccountRef, is_googles},
     ops::{self, Part, Reply},
 };
 
@@ -33,7 +33,7 @@ impl AppState {
             None => {}
         }
         if let Some(account) = account {
-            self.open_account(now, account, out);
+            self.open_account(now, &account, out);
             out.intents.push(Intent::Show(pane.unwrap_or(PaneId::Overview)));
         } else if let Some(pane) = pane {
             out.intents.push(Intent::Show(pane));
@@ -59,11 +59,11 @@ impl AppState {
     }
 
     /// Opens an account and reads it.
-    pub(super) fn open_account(&mut self, now: Now, account: String, out: &mut Out) {
+    pub(super) fn open_account(&mut self, now: Now, account: &AccountRef, out: &mut Out) {
         let shared = &mut self.shared;
         shared.shelf.mask();
-        touch(&mut shared.remembered.accounts, &account);
-        shared.workspace.opened = Some(account);
+        touch(&mut shared.remembered.accounts, account);
+        shared.workspace.opened = Some(account.to_string());
         let mut cx = Cx { shared, now, out };
         cx.effect(Effect::Remember(cx.shared.remembered.clone()));
         self.panes.overview.read(&mut cx);
@@ -144,19 +144,19 @@ impl AppState {
                 if let (true, Err(why)) = (is_googles(&account), AccountRef::parse(&account)) {
                     return self.say(Level::Error, why, out);
                 }
-                let again = self.shared.workspace.opened.as_deref() == Some(account.as_str());
+                let again = self.shared.workspace.opened.as_deref() == Some(&*account);
                 // Opening the opened account only shows it: `r` reads it again.
                 if !again
                     || self
                         .shared
                         .workspace
                         .facts
-                        .get(&account)
+                        .get(&*account)
                         .is_none_or(|facts| facts.granted.value().is_none())
                 {
-                    self.open_account(now, account.clone(), out);
+                    self.open_account(now, &account, out);
                 }
-                if short(&account) == account && !account.contains('@') {
+                if let AccountRef::Id(_) = account {
                     let text = "Opened by unique ID; the email appears once it has been read".into();
                     self.say(Level::Info, text, out);
                 }

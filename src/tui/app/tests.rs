@@ -12,7 +12,7 @@ use crate::{
     http::{ApiError, ErrorKind},
     keymap::{Action, Place},
     model::{
-        account::{Account, UniqueId},
+        account::{Account, AccountRef, UniqueId},
         caller::Caller,
         credential::What,
         denial::{Refusal, RequestContext},
@@ -396,7 +396,7 @@ fn accounts_of_a_domains_project_are_found_and_opened_by_their_short_form() {
 
 #[test]
 fn a_deep_link_opens_its_account_and_pane_and_acts_on_nothing() {
-    let start = Start { account: Some(DEPLOYER.into()), pane: Some(PaneId::Mint), ..start() };
+    let start = Start { account: Some(AccountRef::read(DEPLOYER)), pane: Some(PaneId::Mint), ..start() };
     let screen = Screen::with(start);
     assert_eq!((screen.app.pane, screen.app.focus), (PaneId::Mint, Focus::Pane));
     assert!(screen.mints().is_empty());
@@ -454,7 +454,7 @@ fn another_project_and_a_shorter_list_keep_the_screen_standing() {
 
 #[test]
 fn a_deep_link_puts_the_cursor_on_its_account() {
-    let mut screen = Screen::with(Start { account: Some(API.into()), ..start() });
+    let mut screen = Screen::with(Start { account: Some(AccountRef::read(API)), ..start() });
     let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     let accounts = [DEPLOYER, API].map(Account::named).to_vec();
     screen.send(Msg::Part { req, owner: Owner::Pane(PaneId::Accounts), part: Part::Accounts(accounts) });

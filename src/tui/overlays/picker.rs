@@ -18,7 +18,7 @@ use super::Outcome;
 use crate::{
     keymap::{Action, Chord, KeyCtx, Row},
     model::{
-        account,
+        account::{self, AccountRef},
         caller::{CredentialSource, Switch},
         project,
     },
@@ -57,8 +57,7 @@ pub(crate) enum Picked {
     Project(String),
     /// The quota project, by id or number.
     Charge(String),
-    /// An account, by email or unique id.
-    Account(String),
+    Account(AccountRef),
     Caller(Switch),
 }
 
@@ -145,7 +144,7 @@ impl Picker {
         let items = known.filter(|(name, _)| seen.insert(*name)).map(|(name, about)| Item {
             name: name.clone(),
             about: about.to_owned(),
-            picked: Picked::Account(name.clone()),
+            picked: Picked::Account(AccountRef::read(name)),
         });
         Picker::new(Kind::Accounts, items.collect())
     }
@@ -244,7 +243,7 @@ impl Picker {
             Kind::Palette => Err(String::new()),
             Kind::Projects => project::parse(self.input.text()).map(Picked::Project),
             Kind::Charged => project::parse(self.input.text()).map(Picked::Charge),
-            Kind::Accounts => account::parse(self.input.text()).map(Picked::Account),
+            Kind::Accounts => AccountRef::parse(self.input.text()).map(Picked::Account),
             Kind::Callers => match self.input.text().trim() {
                 path if path.contains(['/', '\\', '.']) => {
                     Ok(Picked::Caller(Switch::To(CredentialSource::File(path.into()))))

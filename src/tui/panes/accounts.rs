@@ -15,7 +15,7 @@ use crate::{
     keymap::{Action, Place},
     local::state::toggle,
     model::{
-        account::{self, Account},
+        account::{Account, AccountRef},
         filter::Filter,
     },
     ops::{self, Listed, Part, Reply},
@@ -230,12 +230,12 @@ impl Accounts {
 
     fn open(&mut self, cx: &mut Cx) {
         if let Some(account) = self.selected() {
-            let email = account.email.clone();
-            cx.intend(Intent::OpenAccount(email));
+            let account = AccountRef::read(&account.email);
+            cx.intend(Intent::OpenAccount(account));
             return;
         }
         // Nothing matches, but the typed text may name an account.
-        match account::parse(self.input.text()) {
+        match AccountRef::parse(self.input.text()) {
             Ok(name) => cx.intend(Intent::OpenAccount(name)),
             Err(_) if self.input.text().is_empty() && cx.shared.session.caller.value().is_none() => {}
             Err(_) if self.input.text().is_empty() => {

@@ -4,7 +4,7 @@ use super::{FormKey, Mint, REVEALED, kinds, shelf, subject};
 use crate::{
     local::state::{Remembered, toggle, touch},
     model::{
-        account::short,
+        account::{AccountRef, short},
         claims,
         credential::{Credential, Kind, MintRequest, What},
         lifetime, scopes,
@@ -61,7 +61,7 @@ impl Mint {
         }
         // The form belongs to the credential's account, which becomes the opened one.
         if kind != Kind::Metadata && cx.shared.workspace.opened.as_deref() != Some(request.account.as_str()) {
-            cx.intend(Intent::OpenAccount(request.account.clone()));
+            cx.intend(Intent::OpenAccount(AccountRef::read(&request.account)));
         }
         let account = if kind == Kind::Metadata { String::new() } else { request.account.clone() };
         let key = (account, kind);
