@@ -1,5 +1,6 @@
 //! The names of accounts, projects and members as people write them, through the program: every form that Google
 //! documents or that we show is accepted by every option, and what can't work is said before anything is sent.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use std::fs;
 

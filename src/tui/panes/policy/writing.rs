@@ -83,7 +83,7 @@ impl PolicyPane {
     pub(super) fn written(&mut self, writing: Writing, reply: Result<Applied, ApiError>, cx: &mut Cx) {
         let account = writing.account;
         let here = cx.shared.workspace.opened.as_deref() == Some(account.as_str());
-        let name = short(&account).to_owned();
+        let name = short(&account).into_owned();
         let facts = cx.shared.workspace.facts.entry(account.clone()).or_default();
         match reply {
             Ok(Applied::Applied { after, ref differs, .. }) => {
@@ -170,7 +170,7 @@ impl PolicyPane {
     }
 
     pub(super) fn watched(&mut self, watch: Watch, reply: Result<Reply, ApiError>, cx: &mut Cx) {
-        let name = short(&watch.account).to_owned();
+        let name = short(&watch.account).into_owned();
         // In any case the known permissions are older than the grant.
         cx.test_permissions_anew(&watch.account);
         match watch.req.open(reply) {
