@@ -3,10 +3,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     api::{
-        Client,
+        Client, Settings,
         testing::{Server, answer, ok},
     },
-    auth::{FindOptions, find},
+    auth::{FindOptions, credentials::Credentials, find, machine},
     local::env::Env,
 };
 
@@ -48,6 +48,26 @@ async fn a_refused_exchange_names_its_part_and_no_login() {
         let next = error.next().unwrap();
         assert!(next.contains(part) && !next.to_lowercase().contains("log in"), "{next}");
     }
+}
+
+/// In a pod, no login helps: the Kubernetes service account needs a role on the account that it is annotated with.
+#[tokio::test]
+async fn a_pod_is_told_which_role_its_kubernetes_account_needs() {
+    let account = r#"{"email":"shop@acme-prod.iam.gserviceaccount.com","scopes":[]}"#;
+    let denied = "Unable to generate access token; IAM returned 403 Forbidden: Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).\nThis error could be caused by a missing IAM policy binding on the target IAM service account.\n";
+    let flavor = "Metadata-Flavor: Google\r\n";
+    let server = Server::start([answer(200, flavor, account), answer(403, flavor, denied)]).await;
+    let machine = Source::new(machine::LABEL, machine::LABEL, Credentials::Machine);
+    let env = Env::from_vars([("GCE_METADATA_HOST", server.url.trim_start_matches("http://"))]);
+    let endpoints = endpoints::Endpoints::new(&env, None).unwrap();
+    let error = Client::new(Settings::new(endpoints, Ok(machine))).get_account(SA).await.unwrap_err();
+    assert_eq!(error.cause(), Some(Cause::PermissionMissing), "{error:?}");
+    let (said, next) = (error.sentence(), error.next().unwrap());
+    assert!(said.contains("Kubernetes") && said.contains("shop@acme-prod.iam.gserviceaccount.com"), "{said}");
+    assert!(next.contains("roles/iam.workloadIdentityUser") && next.contains("svc.id.goog["), "{next}");
+    assert!(!next.contains("gcloud auth") && !next.contains("machine"), "{next}");
+    let pasted = crate::http::error_text::find(denied).unwrap();
+    assert_eq!(pasted.cause(), error.cause());
 }
 
 #[tokio::test]
