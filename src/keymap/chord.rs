@@ -17,6 +17,12 @@ impl Chord {
         Chord { code: KeyCode::Char(c), ctrl: false, alt: false }
     }
 
+    /// Whether it types a letter that keyboards of Latin layouts don't have.
+    pub(crate) fn is_of_other_layout(self) -> bool {
+        const LATIN: [std::ops::RangeInclusive<char>; 2] = ['\0'..='\u{36f}', '\u{1e00}'..='\u{1eff}'];
+        matches!(self.code, KeyCode::Char(c) if c.is_alphabetic() && !LATIN.iter().any(|latin| latin.contains(&c)))
+    }
+
     /// The character it types into a text field, if any.
     pub(crate) fn typed(self) -> Option<char> {
         match self.code {
@@ -31,6 +37,10 @@ impl From<KeyEvent> for Chord {
         let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
         let alt = event.modifiers.contains(KeyModifiers::ALT);
         let code = match event.code {
+            KeyCode::Char(c) => KeyCode::Char(narrow(c)),
+            code => code,
+        };
+        let code = match code {
             KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
             // Some terminals report the letter and the modifier, some only the capital.
             KeyCode::Char(c) if event.modifiers.contains(KeyModifiers::SHIFT) && !ctrl => {
@@ -40,6 +50,16 @@ impl From<KeyEvent> for Chord {
             code => code,
         };
         Chord { code, ctrl, alt }
+    }
+}
+
+/// Input methods for East Asian languages type ASCII in a wide form too.
+fn narrow(c: char) -> char {
+    const SHIFT: u32 = '！' as u32 - '!' as u32;
+    match c {
+        '！'..='～' => char::from_u32(u32::from(c) - SHIFT).unwrap_or(c),
+        '\u{3000}' => ' ',
+        _ => c,
     }
 }
 
@@ -132,5 +152,16 @@ mod tests {
         let without = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::NONE);
         assert_eq!(Chord::from(with), Chord::from(without));
         assert_eq!(Chord::from(without).typed(), Some('G'));
+    }
+
+    #[test]
+    fn wide_letters_are_ascii_and_other_letters_are_of_other_layouts() {
+        let typed = |c: char| Chord::from(KeyEvent::from(KeyCode::Char(c)));
+        let narrow = ['ｑ', 'Ｐ', '？', '～', '\u{3000}'].map(|c| typed(c).typed());
+        assert_eq!(narrow, [Some('q'), Some('P'), Some('?'), Some('~'), Some(' ')]);
+        assert!(['ц', 'ω', 'ש', 'ﻝ', 'ツ', 'ㅈ'].into_iter().all(|c| typed(c).is_of_other_layout()));
+        assert!(
+            !['w', 'Ｗ', 'ø', 'ẞ', 'ạ', '§', '7', '€'].into_iter().any(|c| typed(c).is_of_other_layout())
+        );
     }
 }

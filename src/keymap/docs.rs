@@ -71,6 +71,7 @@ pub(crate) fn heading(ctx: KeyCtx) -> &'static str {
         KeyCtx::Activity => "Activity",
         KeyCtx::Form => "Forms",
         KeyCtx::Text => "Filters and pickers",
+        KeyCtx::Edit => "Typing",
         KeyCtx::Help => "Help",
         KeyCtx::Confirm => "Questions",
         KeyCtx::MintMenu => "Mint menu",

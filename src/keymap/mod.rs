@@ -70,6 +70,8 @@ pub(crate) enum KeyCtx {
     Form,
     /// One line of text with its matches: filter, picker, palette.
     Text,
+    /// Wherever text is typed.
+    Edit,
     Confirm,
     Help,
     /// Everywhere, even in text.
@@ -92,6 +94,7 @@ impl KeyCtx {
             | KeyCtx::Doctor
             | KeyCtx::Form
             | KeyCtx::Text
+            | KeyCtx::Edit
             | KeyCtx::Confirm
             | KeyCtx::Help
             | KeyCtx::Always => None,
@@ -143,13 +146,13 @@ impl Place {
             Place::Reading => &[List, Global, Always],
             Place::Policy => &[Policy, List, Global, Always],
             Place::Review => &[Review, List, Always],
-            Place::ReviewTyping => &[Text, Always],
+            Place::ReviewTyping => &[Text, Edit, Always],
             Place::History => &[History, List, Always],
             Place::Shelf => &[Shelf, List, Global, Always],
             Place::Inspect => &[Inspect, List, Global, Always],
             Place::Activity => &[Activity, List, Global, Always],
-            Place::Form => &[Form, Always],
-            Place::Text => &[Text, Always],
+            Place::Form => &[Form, Edit, Always],
+            Place::Text => &[Text, Edit, Always],
             Place::Help => &[Help, List, Always],
             Place::Confirm => &[Confirm, Always],
             Place::MintMenu => &[MintMenu, Always],
@@ -261,6 +264,10 @@ pub(crate) enum Action {
     Toggle,
     Accept,
     Submit,
+    WordLeft,
+    WordRight,
+    DeleteWordLeft,
+    DeleteWordRight,
     Yes,
     No,
 }
@@ -442,6 +449,11 @@ pub(crate) const TABLE: &[Row] = &[
     row(KeyCtx::Text, Action::Accept, "take", "enter", "select this match", (1, "select")),
     row(KeyCtx::Text, Action::Down, "next-hit", "Down tab", "go to the next match", (2, "next")),
     row(KeyCtx::Text, Action::Up, "previous-hit", "Up shift-tab", "go to the previous match", (0, "")),
+    // text, wherever it is typed
+    row(KeyCtx::Edit, Action::WordLeft, "word-left", "alt-b alt-Left ctrl-Left", "go one word left", (0, "")),
+    row(KeyCtx::Edit, Action::WordRight, "word-right", "alt-f alt-Right ctrl-Right", "go one word right", (0, "")),
+    row(KeyCtx::Edit, Action::DeleteWordLeft, "delete-word-left", "ctrl-w alt-backspace", "delete the word before", (0, "")),
+    row(KeyCtx::Edit, Action::DeleteWordRight, "delete-word-right", "alt-d ctrl-delete", "delete the next word", (0, "")),
     // questions
     row(KeyCtx::Confirm, Action::Yes, "yes", "y enter", "answer yes", (1, "yes")),
     row(KeyCtx::Confirm, Action::No, "no", "n", "answer no", (2, "no")),
@@ -500,7 +512,7 @@ impl Keymap {
             chords[at] = parse(keys).map_err(|sentence| (index, sentence))?;
         }
         for (row, chords) in TABLE.iter().zip(&chords) {
-            let text = matches!(row.ctx, KeyCtx::Form | KeyCtx::Text | KeyCtx::Always);
+            let text = matches!(row.ctx, KeyCtx::Form | KeyCtx::Text | KeyCtx::Edit | KeyCtx::Always);
             let typed = |chord: &&Chord| chord.typed().is_some() && row.action != Action::Toggle;
             if let Some(chord) = chords.iter().find(typed).filter(|_| text) {
                 let index = position_of(row.name).unwrap_or_default();

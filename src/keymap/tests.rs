@@ -18,7 +18,7 @@ fn every_action_has_its_own_name() {
 
 #[test]
 fn labels_start_with_a_verb_and_have_five_words_at_most() {
-    const VERBS: &str = "accept answer ask check close continue copy edit enable exchange explain favourite filter \
+    const VERBS: &str = "accept answer ask check close continue copy delete edit enable exchange explain favourite filter \
         focus fold get go grant group impersonate inspect mark mint move open quit redo refresh reload restore \
         reveal reverse review revoke run save select set show sign sort stage submit suspend switch test toggle \
         choose try undo wait wipe write zoom";

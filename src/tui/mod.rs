@@ -7,6 +7,6 @@ pub(crate) mod clipboard;
 pub(crate) mod overlays;
 pub(crate) mod panes;
 pub mod runtime;
-pub(crate) mod terminal;
+pub mod terminal;
 pub mod view;
 pub mod widgets;

@@ -8,6 +8,7 @@ mod panic_switch;
 mod room;
 mod signals;
 mod stopping;
+mod typing;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -54,6 +55,7 @@ use panic_switch::PanicSwitch;
 use room::Room;
 use signals::{JobSignal, Signals};
 use stopping::Stopping;
+use typing::Typing;
 
 /// Most queued keys handled before the next frame, so that a flood of keys can't stop drawing.
 const BURST: usize = 1_024;
@@ -87,7 +89,8 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
         return Ok(code);
     }
     // Making the keys and accounts of the example organization takes a moment, so show something meanwhile.
-    let early = match args.global.demo.then(starting).transpose() {
+    let term = env.get("TERM");
+    let early = match args.global.demo.then(|| starting(term)).transpose() {
         Ok(early) => early,
         Err(error) => return Err(Failure::usage(error.to_string())),
     };
@@ -113,7 +116,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
     }
     let (store, remark) = open_store(&folder, args.global.demo).await?;
     let theme = theme(args, env, &setup);
-    let screen = match early.map_or_else(Screen::enter, Ok) {
+    let screen = match early.map_or_else(|| Screen::enter(term), Ok) {
         Ok(screen) => screen,
         Err(error) => return Err(Failure::usage(error.to_string())),
     };
@@ -178,8 +181,8 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
 }
 
 /// The terminal, with a line on it.
-fn starting() -> io::Result<Screen> {
-    let mut screen = Screen::enter()?;
+fn starting(term: Option<&str>) -> io::Result<Screen> {
+    let mut screen = Screen::enter(term)?;
     screen
         .draw(|frame| frame.render_widget(" impersona  starting the example organization…", frame.area()))?;
     Ok(screen)
@@ -202,9 +205,9 @@ fn start(args: &TuiArgs, setup: &Setup, store: Option<&Store>) -> Start {
     }
 }
 
-/// `NO_COLOR` (any text), a dumb terminal and `--no-color` mean no colour; a locale that is not UTF-8 means ASCII.
+/// `NO_COLOR` (any text) and `--no-color` mean no colour; a locale that is not UTF-8 means ASCII.
 fn theme(args: &TuiArgs, env: &Env, setup: &Setup) -> Theme {
-    let plain = args.global.no_color || env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb");
+    let plain = args.global.no_color || env.get("NO_COLOR").is_some();
     let mode = if plain { Mode::None } else { setup.config.theme };
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env.get(name)).unwrap_or("UTF-8");
     let utf8 = locale.to_ascii_uppercase().replace('-', "").contains("UTF8");
@@ -267,7 +270,7 @@ impl Loop {
     async fn run(&mut self, signals: &mut Signals) -> io::Result<u8> {
         // The first frame is drawn before any call is made and any event is read.
         self.draw()?;
-        let (mut events, mut gone) = (terminal::listen(), terminal::gone());
+        let mut typing = Typing::listen();
         self.handle(Msg::Start)?;
         if let Some(remark) = self.remark.take() {
             self.handle(Msg::Saved(Err(without_numbers(&remark))))?;
@@ -300,16 +303,17 @@ impl Loop {
                     JobSignal::End(code) => self.handle(Msg::Leave(code))?,
                     JobSignal::Stop => self.stopping = Some(Stopping::Us),
                     JobSignal::GoOn => self.go_on(signals).await?,
+                    JobSignal::Resize => {
+                        self.resize()?;
+                        self.draw_changes()?;
+                    }
                 },
                 () = terminal::panicked() => return Ok(PANICKED),
-                Ok(()) = &mut gone, if !gone.is_terminated() => return Ok(HANGUP),
-                event = events.recv() => {
-                    let Some(event) = event else { return Ok(HANGUP) };
-                    self.handle(Msg::Input(event?))?;
-                    self.drain(&mut events)?;
-                    if self.quit.is_none() && self.app.take_dirty() {
-                        self.draw()?;
-                    }
+                msg = typing.next() => {
+                    let Some(msg) = msg else { return Ok(HANGUP) };
+                    self.handle(msg)?;
+                    self.drain(&mut typing)?;
+                    self.draw_changes()?;
                 }
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.finished(done)?,
                 Some(part) = self.parts.1.recv() => self.handle(part)?,
@@ -339,16 +343,21 @@ impl Loop {
     }
 
     /// Handles all queued keys as one burst, with one frame.
-    fn drain(&mut self, events: &mut mpsc::Receiver<io::Result<Event>>) -> io::Result<()> {
+    fn drain(&mut self, typing: &mut Typing) -> io::Result<()> {
         for _ in 0..BURST {
             // Checked first: whatever is taken must be handled, and keys after ctrl-z wait until we are resumed.
             if self.quit.is_some() || self.stopping.is_some() {
                 break;
             }
-            let Ok(event) = events.try_recv() else { break };
-            self.handle(Msg::Input(event?))?;
+            let Some(msg) = typing.try_next() else { break };
+            self.handle(msg)?;
         }
         Ok(())
+    }
+
+    /// Draws at once what changed after input.
+    fn draw_changes(&mut self) -> io::Result<()> {
+        if self.quit.is_none() && self.app.take_dirty() { self.draw() } else { Ok(()) }
     }
 
     /// Draws a frame now, or as soon as the terminal has taken the last one; changes until then share a frame.

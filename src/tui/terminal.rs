@@ -7,8 +7,10 @@ mod tty;
 #[cfg(unix)]
 mod tty;
 
+pub mod decoder;
 mod keys;
 mod out;
+mod sequences;
 
 use std::{
     cell::RefCell,
@@ -35,8 +37,10 @@ use tokio::sync::{Notify, futures::Notified};
 
 use ratatui::{Frame, Terminal, backend::CrosstermBackend, layout::Size};
 
-pub(crate) use keys::listen;
+pub(crate) use keys::{Sent, listen};
 use out::{Cut, Out, SharedCut};
+#[cfg(unix)]
+pub(crate) use tty::has_input;
 pub(crate) use tty::{in_foreground, stop};
 
 /// Whether the terminal is ours and has to be restored.
@@ -75,12 +79,10 @@ impl Screen {
     /// Takes over the terminal.
     ///
     /// # Errors
-    /// There is no terminal, or it can't be configured.
-    pub(crate) fn enter() -> io::Result<Screen> {
-        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            let text =
-                "the explorer needs a terminal on stdin and stdout; subcommands don't (impersona --help)";
-            return Err(io::Error::other(text));
+    /// There is no terminal, it can't do what is needed (by `TERM`), or it can't be configured.
+    pub(crate) fn enter(term: Option<&str>) -> io::Result<Screen> {
+        if let Some(why) = unfit(io::stdin().is_terminal(), io::stdout().is_terminal(), term) {
+            return Err(io::Error::other(why));
         }
         let out = Rc::new(RefCell::new(Out::new(tty::Tty::stdout()?)));
         let terminal = Terminal::new(CrosstermBackend::new(Ink(out.clone())))?;
@@ -221,6 +223,20 @@ impl Drop for Screen {
     }
 }
 
+/// Why the explorer can't run here, if it can't. Without `TERM` the terminal is taken for one of today's.
+fn unfit(stdin: bool, stdout: bool, term: Option<&str>) -> Option<String> {
+    if !stdin || !stdout {
+        let decode = if stdin { "" } else { ", and `impersona decode` reads a token from a pipe" };
+        return Some(format!(
+            "the explorer needs a terminal on stdin and stdout; subcommands don't (impersona --help){decode}"
+        ));
+    }
+    let term = term.filter(|term| ["dumb", "unknown"].iter().any(|dumb| term.eq_ignore_ascii_case(dumb)))?;
+    Some(format!(
+        "the explorer needs a terminal that can place the cursor (TERM is {term}); subcommands work without one (impersona --help)"
+    ))
+}
+
 /// Restores the terminal, once; can be called from anywhere, at any time, even if the terminal is gone or stuck.
 pub(crate) fn restore() {
     if !OURS.swap(false, Ordering::SeqCst) {
@@ -255,25 +271,6 @@ pub(crate) fn restore() {
 pub(crate) fn say(line: &str) {
     let line = format!("impersona: {}\n", crate::text::safe::safe_line(line));
     let _ = tty::tell(tty::of(&io::stderr()), line.as_bytes());
-}
-
-/// Reports when the terminal is gone. Without a signal nothing else does: crossterm reads nothing from it, again and
-/// again. The thread waits only for the hang-up and ends with the process.
-pub(crate) fn gone() -> tokio::sync::oneshot::Receiver<()> {
-    let (tell, heard) = tokio::sync::oneshot::channel();
-    #[cfg(unix)]
-    let _ = std::thread::Builder::new().name("hang-up".into()).spawn(move || {
-        use rustix::event::{PollFd, PollFlags, poll};
-        let stdin = io::stdin();
-        let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
-        while poll(&mut fds, None) == Err(rustix::io::Errno::INTR) {}
-        if fds[0].revents().contains(PollFlags::HUP) {
-            let _ = tell.send(());
-        }
-    });
-    #[cfg(not(unix))]
-    drop(tell);
-    heard
 }
 
 /// Wakes the loop after a panic on any thread: it doesn't notice those outside its own tasks.
@@ -312,6 +309,22 @@ mod tests {
     use ratatui::{TerminalOptions, Viewport, layout::Rect, style::Color};
 
     use super::*;
+
+    #[test]
+    fn a_terminal_that_cannot_place_the_cursor_is_refused() {
+        for term in ["dumb", "DUMB", "unknown"] {
+            let why = unfit(true, true, Some(term)).unwrap();
+            assert!(why.contains("place the cursor") && why.contains(term), "{why}");
+        }
+        for term in [Some("xterm-256color"), Some("linux"), Some("vt100"), Some(""), None] {
+            assert_eq!(unfit(true, true, term), None, "{term:?}");
+        }
+        assert!(
+            unfit(false, true, None).unwrap().contains("impersona decode"),
+            "a pipe into us may hold a token"
+        );
+        assert!(!unfit(true, false, None).unwrap().contains("impersona decode"));
+    }
 
     #[test]
     fn every_frame_is_one_write() {

@@ -33,6 +33,8 @@ mod private;
 #[cfg(unix)]
 mod pty;
 #[cfg(unix)]
+mod pty_input;
+#[cfg(unix)]
 mod remembering;
 mod support;
 #[cfg(unix)]

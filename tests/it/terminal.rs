@@ -161,6 +161,12 @@ impl Terminal {
             .collect()
     }
 
+    /// Row and column of the cursor.
+    pub fn cursor(&mut self) -> (u16, u16) {
+        self.take_in();
+        self.parser.screen().cursor_position()
+    }
+
     /// Every byte received so far.
     pub fn raw(&mut self) -> &[u8] {
         self.take_in();

@@ -60,7 +60,7 @@ impl AppState {
         }
         let key = match msg {
             Msg::Input(Event::Key(key)) if key.kind != KeyEventKind::Release => Some(*key),
-            Msg::Input(Event::Paste(_)) => None,
+            Msg::Input(Event::Paste(_)) | Msg::Burst(_) => None,
             Msg::Start => {
                 self.idle.last = Some(now);
                 return false;

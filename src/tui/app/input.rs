@@ -1,7 +1,7 @@
 //! Keys, pastes and resizes: which overlay or pane they go to, and what the root does with actions that no one else
 //! handles.
 
-use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     shared::{Cx, Facts, Out},
 };
 use crate::{
-    keymap::{Action, Chord, Place, Row},
+    keymap::{Action, Chord, KeyCtx, Place, Row},
     model::{account::AccountRef, credential::Kind},
     tui::{
         overlays::{Confirmed, Outcome, Overlay, Picked, Picker},
@@ -27,6 +27,10 @@ fn is_credential(text: &str) -> bool {
     crate::model::jwt::read(text).form.is_secret()
 }
 
+fn takes_text(place: Place) -> bool {
+    place.contexts().contains(&KeyCtx::Edit)
+}
+
 impl AppState {
     /// Returns whether the screen may have changed.
     pub(super) fn on_input(&mut self, now: Now, event: Event, out: &mut Out) -> bool {
@@ -34,7 +38,10 @@ impl AppState {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.on_key(now, key, out),
             // The user no longer sees where it would go.
             Event::Paste(_) if self.is_leaving() => false,
-            Event::Paste(text) => self.on_paste(now, text, out),
+            Event::Paste(text) => {
+                self.on_paste(now, text, out);
+                true
+            }
             Event::Resize(width, height) => {
                 self.size = Size::new(width, height);
                 true
@@ -52,34 +59,80 @@ impl AppState {
         }
         // An error stays until the next key.
         let heard = self.notice.take_if(|notice| notice.level != Level::Info).is_some();
-        let place = self.place();
-        let changed = match self.shared.keymap.action(place, Chord::from(key)) {
+        let (place, chord) = (self.place(), Chord::from(key));
+        let changed = match self.shared.keymap.action(place, chord) {
+            Some(
+                action @ (Action::WordLeft
+                | Action::WordRight
+                | Action::DeleteWordLeft
+                | Action::DeleteWordRight),
+            ) => self.on_text(now, &TextEdit::Word(action), out),
             Some(action) => self.act(now, action, out),
-            None if matches!(place, Place::Text | Place::Form | Place::ReviewTyping) => {
-                self.on_text(now, &TextEdit::Key(key), out)
-            }
-            None => false,
+            None if takes_text(place) => self.on_text(now, &TextEdit::Key(key), out),
+            None => self.say_unbound(place, chord, out),
         };
         changed || heard
     }
 
-    /// Pasted text goes where text goes and never triggers actions.
+    fn say_unbound(&mut self, place: Place, chord: Chord, out: &mut Out) -> bool {
+        let text = if chord.is_of_other_layout() {
+            format!("“{chord}” isn't a key here: switch the keyboard layout")
+        } else {
+            let help = self.shared.keymap.key_in(place, Action::Help);
+            format!("“{chord}” does nothing here · {help} help")
+        };
+        // A key that is held down says it once.
+        let said = self.notice.as_ref().is_some_and(|notice| notice.text == text);
+        if !said {
+            self.say(Level::Info, text, out);
+        }
+        !said
+    }
+
+    /// Characters that came faster than anyone types are a paste. In a text field they might also have been typed ahead of us, so
+    /// that tabs and a line break at their end are keys there; the key that opens a filter or the palette may come first.
+    pub(super) fn on_burst(&mut self, now: Now, text: &str, out: &mut Out) -> bool {
+        if self.is_leaving() {
+            return false;
+        }
+        let mut text = text;
+        let mut rest = text.chars();
+        let opens = rest.next().and_then(|c| self.shared.keymap.action(self.place(), Chord::char(c)));
+        if let Some(action @ (Action::Filter | Action::Palette)) = opens {
+            self.act(now, action, out);
+            text = rest.as_str();
+        }
+        let is_typed = takes_text(self.place());
+        let pasted = text.trim_end_matches(['\r', '\n', '\t']);
+        if self.on_paste(now, pasted.to_owned(), out) && is_typed {
+            let ends = text[pasted.len()..].chars();
+            // A second line break would answer what the first one opened.
+            let tabs = ends.clone().take_while(|c| *c == '\t').map(|_| KeyCode::Tab);
+            let line = ends.skip_while(|c| *c == '\t').take(1).map(|_| KeyCode::Enter);
+            for key in tabs.chain(line) {
+                self.on_key(now, key.into(), out);
+            }
+        }
+        true
+    }
+
+    /// Pasted text goes where text goes and never triggers actions. Returns whether it was taken.
     fn on_paste(&mut self, now: Now, text: String, out: &mut Out) -> bool {
         match self.place() {
-            Place::Text | Place::Form | Place::ReviewTyping if is_credential(&text) => {
+            place if takes_text(place) && is_credential(&text) => {
                 let key = self.shared.keymap.key(Action::Show(PaneId::Inspect));
                 let text = format!(
                     "That looks like a credential, so it wasn't inserted. Press {key} and paste it into the inspector"
                 );
                 self.say(Level::Warning, text, out);
-                true
+                false
             }
-            place @ (Place::Text | Place::Form | Place::ReviewTyping) => {
+            place if takes_text(place) => {
                 // A form shows it beside its field.
                 let line = self.line().filter(|_| place != Place::Form);
                 if let Some(why) = line.and_then(|line| line.refuses(&text)) {
                     self.say(Level::Warning, why, out);
-                    return true;
+                    return false;
                 }
                 self.on_text(now, &TextEdit::Paste(text), out)
             }
@@ -92,7 +145,7 @@ impl AppState {
                 let key = self.shared.keymap.key(Action::Show(PaneId::Inspect));
                 let text = format!("Paste ignored. To inspect a token, press {key} and paste it there");
                 self.say(Level::Warning, text, out);
-                true
+                false
             }
         }
     }
@@ -110,7 +163,7 @@ impl AppState {
     }
 
     /// The line being edited, unless it belongs to a form.
-    fn line(&self) -> Option<&TextInput> {
+    pub(super) fn line(&self) -> Option<&TextInput> {
         match self.overlays.last() {
             Some(overlay) => overlay.line(),
             None => self.panes.get(self.focused()).line(),

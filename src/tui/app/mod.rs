@@ -25,6 +25,8 @@ mod fault_tests;
 #[cfg(test)]
 mod idle_tests;
 #[cfg(test)]
+mod input_tests;
+#[cfg(test)]
 mod leak_tests;
 #[cfg(test)]
 mod mint_tests;
@@ -237,6 +239,7 @@ impl AppState {
         match msg {
             Msg::Start => self.on_start(now, out),
             Msg::Input(event) => return self.on_input(now, event, out),
+            Msg::Burst(text) => return self.on_burst(now, &text, out),
             Msg::Timer(TimerId::Patience) if self.is_leaving() => self.abandon(out),
             Msg::Timer(timer) => return self.on_timer(timer),
             Msg::Reply { req, owner, reply } => {

@@ -65,6 +65,8 @@ pub enum Msg {
     Start,
     /// Keys, pastes, sizes.
     Input(Event),
+    /// Characters that came faster than anyone types: a paste from a terminal without brackets, or typed ahead of us.
+    Burst(String),
     /// A timer fired.
     Timer(TimerId),
     /// A call ended.
@@ -127,6 +129,7 @@ impl fmt::Debug for Msg {
         match self {
             Msg::Start => f.write_str("Start"),
             Msg::Input(Event::Paste(text)) => write!(f, "Paste({} bytes)", text.len()),
+            Msg::Burst(text) => write!(f, "Burst({} bytes)", text.len()),
             Msg::Input(event) => f.debug_tuple("Input").field(event).finish(),
             Msg::Timer(timer) => f.debug_tuple("Timer").field(timer).finish(),
             Msg::Reply { req, owner, reply } => {

@@ -20,6 +20,8 @@ pub(super) enum JobSignal {
     Stop,
     /// To resume: we were suspended, perhaps by SIGSTOP, and others used the terminal meanwhile.
     GoOn,
+    /// To draw in another size.
+    Resize,
 }
 
 /// The signals that the program handles.
@@ -31,6 +33,8 @@ pub(super) struct Signals {
     stops: Signal,
     #[cfg(unix)]
     goes_on: Signal,
+    #[cfg(unix)]
+    resizes: Signal,
 }
 
 #[cfg(unix)]
@@ -45,6 +49,7 @@ impl Signals {
             ends: signals::listen(),
             stops: listen(Number::TSTP.as_raw())?,
             goes_on: listen(Number::CONT.as_raw())?,
+            resizes: listen(Number::WINCH.as_raw())?,
         })
     }
 
@@ -55,7 +60,7 @@ impl Signals {
 
     #[cfg(unix)]
     pub(super) async fn next(&mut self) -> JobSignal {
-        let Signals { ends, stops, goes_on } = self;
+        let Signals { ends, stops, goes_on, resizes } = self;
         let ended = poll_fn(|cx| {
             let code =
                 ends.iter_mut().find_map(|(signal, code)| signal.poll_recv(cx).is_ready().then_some(*code));
@@ -67,6 +72,7 @@ impl Signals {
             code = ended => JobSignal::End(code),
             _ = stops.recv() => JobSignal::Stop,
             _ = goes_on.recv() => JobSignal::GoOn,
+            _ = resizes.recv() => JobSignal::Resize,
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) async fn until_told_to_end(signals: &mut Signals, stops: bool) -> u8 
                     return code;
                 }
             }
-            JobSignal::Stop | JobSignal::GoOn => {}
+            JobSignal::Stop | JobSignal::GoOn | JobSignal::Resize => {}
         }
     }
 }
@@ -65,7 +65,7 @@ async fn stopped(job: bool, signals: &mut Signals) -> Option<u8> {
             heard = signals.next() => match heard {
                 JobSignal::End(code) => return Some(code),
                 JobSignal::GoOn => return None,
-                JobSignal::Stop => {}
+                JobSignal::Stop | JobSignal::Resize => {}
             },
             () = sleep(EFFECT) => return None,
         }
@@ -92,8 +92,13 @@ impl Loop {
             return self.handle(Msg::Leave(code));
         }
         self.screen.take()?;
-        let size = self.screen.size();
-        self.handle(Msg::Input(Event::Resize(size.width, size.height)))?;
+        self.resize()?;
         self.handle(Msg::Resumed)
+    }
+
+    /// The terminal has another size, or had one for a moment.
+    pub(super) fn resize(&mut self) -> io::Result<()> {
+        let size = self.screen.size();
+        self.handle(Msg::Input(Event::Resize(size.width, size.height)))
     }
 }

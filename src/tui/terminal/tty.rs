@@ -77,8 +77,23 @@ impl Tty {
 
 /// Whether a piece can be written within this time; true for a terminal that is gone, because it fails at once.
 pub(super) fn has_room(fd: BorrowedFd, within: Duration) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
-    let within = Timespec::try_from(within).ok();
+    is_ready(fd, PollFlags::OUT, Some(within))
+}
+
+/// Whether there is something to read now; true for a terminal that is gone.
+pub(crate) fn has_input() -> bool {
+    is_ready(io::stdin().as_fd(), PollFlags::IN, Some(Duration::ZERO))
+}
+
+/// Waits until there is something to read, or the terminal is gone. In the background a read would stop us even if there is
+/// nothing to read.
+pub(super) fn wait_for_input() {
+    is_ready(io::stdin().as_fd(), PollFlags::IN, None);
+}
+
+fn is_ready(fd: BorrowedFd, what: PollFlags, within: Option<Duration>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, what)];
+    let within = within.and_then(|within| Timespec::try_from(within).ok());
     loop {
         match poll(&mut fds, within.as_ref()) {
             Err(rustix::io::Errno::INTR) => {}

@@ -1,6 +1,9 @@
 //! A multi-line text editor: ratatui's text area with a bound, with paste as text, and without its colours.
 
-use crate::text::safe::{is_unsafe, safe_line};
+use crate::{
+    keymap::Action,
+    text::safe::{is_unsafe, safe_line},
+};
 use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, widgets::Widget};
 use ratatui_textarea::{CursorMove, TextArea};
@@ -64,6 +67,15 @@ impl Editor {
                     && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
                 (!types || room > 4) && self.area.input(*key)
             }
+            TextEdit::Word(action) => match action {
+                Action::DeleteWordLeft => self.area.delete_word(),
+                Action::DeleteWordRight => self.area.delete_next_word(),
+                _ => {
+                    let back = *action == Action::WordLeft;
+                    self.area.move_cursor(if back { CursorMove::WordBack } else { CursorMove::WordForward });
+                    false
+                }
+            },
             TextEdit::Paste(text) => {
                 let text = lines_of(text);
                 self.refuses(&text).is_none() && !text.is_empty() && self.area.insert_str(text)
@@ -143,6 +155,19 @@ mod tests {
             assert!(editor.refuses(&text).is_some_and(|why| why.contains(part)));
         }
         assert_eq!(editor.text(), "x");
+    }
+
+    #[test]
+    fn words_are_moved_over_and_deleted() {
+        let mut editor = Editor::with("one two three", 1);
+        editor.edit(&TextEdit::Word(Action::WordRight));
+        assert_eq!(editor.place(), (1, 5));
+        editor.edit(&TextEdit::Word(Action::DeleteWordRight));
+        editor.edit(&TextEdit::Word(Action::WordLeft));
+        assert_eq!((editor.place(), editor.text().as_str()), ((1, 1), "one  three"));
+        editor.go(1, 99);
+        editor.edit(&TextEdit::Word(Action::DeleteWordLeft));
+        assert_eq!(editor.text(), "one  ");
     }
 
     #[test]

@@ -8,9 +8,13 @@ use ratatui::{
     style::Style,
 };
 use tui_input::{Input, InputRequest, backend::crossterm::EventHandler};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::text::thousands;
-use crate::text::safe::safe_line;
+use crate::{
+    keymap::Action,
+    text::{safe::safe_line, width::width},
+};
 
 /// More than any field here needs; a larger paste isn't inserted, because half a text is a different text.
 const MOST_CHARS: usize = 8_192;
@@ -20,6 +24,8 @@ const MOST_CHARS: usize = 8_192;
 pub(crate) enum TextEdit {
     /// A key without a binding.
     Key(KeyEvent),
+    /// An action on words.
+    Word(Action),
     /// Text pasted by the terminal: inserted, never run as keys.
     Paste(String),
 }
@@ -50,6 +56,16 @@ impl TextInput {
                 let full =
                     self.length() >= MOST_CHARS && matches!(key.code, crossterm::event::KeyCode::Char(_));
                 !full && self.0.handle_event(&Event::Key(*key)).is_some_and(|state| state.value)
+            }
+            TextEdit::Word(action) => {
+                let request = match action {
+                    Action::WordLeft => InputRequest::GoToPrevWord,
+                    Action::WordRight => InputRequest::GoToNextWord,
+                    Action::DeleteWordLeft => InputRequest::DeletePrevWord,
+                    Action::DeleteWordRight => InputRequest::DeleteNextWord,
+                    _ => return false,
+                };
+                self.0.handle(request).is_some_and(|state| state.value)
             }
             TextEdit::Paste(text) => {
                 if self.refuses(text).is_some() {
@@ -83,20 +99,30 @@ impl TextInput {
         if area.is_empty() {
             return None;
         }
-        let width = usize::from(area.width).saturating_sub(1);
-        let scroll = self.0.visual_scroll(width);
-        let (mut skipped, mut shown) = (0, String::new());
-        for c in safe_line(self.0.value()).chars() {
-            if skipped < scroll {
-                skipped += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-            } else {
-                shown.push(c);
-            }
-        }
-        buf.set_stringn(area.x, area.y, &shown, usize::from(area.width), style);
-        let cursor = self.0.visual_cursor().saturating_sub(scroll).min(width);
-        focused.then(|| Position::new(area.x + u16::try_from(cursor).unwrap_or(area.width), area.y))
+        // Counted as it is drawn, with marks in place of what joins characters; so the parts before and after the cursor are drawn
+        // by themselves.
+        let most = usize::from(area.width).saturating_sub(1);
+        let at = self.text().char_indices().nth(self.0.cursor()).map_or(self.text().len(), |(at, _)| at);
+        let (before, after) = self.text().split_at(at);
+        let before = safe_line(before);
+        let shown = &before[over(&before, width(&before).saturating_sub(most))..];
+        let cursor = area.x + u16::try_from(width(shown)).unwrap_or(area.width);
+        buf.set_stringn(area.x, area.y, shown, usize::from(area.width), style);
+        buf.set_stringn(cursor, area.y, safe_line(after), usize::from(area.right() - cursor), style);
+        focused.then(|| Position::new(cursor, area.y))
     }
+}
+
+/// The bytes of the first letters that take at least so many cells.
+fn over(text: &str, cells: usize) -> usize {
+    let mut taken = 0;
+    let mut letters = text.grapheme_indices(true);
+    let rest = letters.find(|(_, letter)| {
+        let is_over = taken >= cells;
+        taken += width(letter);
+        is_over
+    });
+    rest.map_or(text.len(), |(at, _)| at)
 }
 
 #[cfg(test)]
@@ -121,5 +147,51 @@ mod tests {
         let why = input.refuses("y").unwrap_or_default();
         assert!(why.contains("8,193 characters") && why.contains("maximum 8,192"), "{why}");
         assert_eq!(TextInput::default().refuses(&"é".repeat(MOST_CHARS)), None);
+    }
+
+    /// The cells up to the cursor, and where it stands.
+    fn drawn(input: &TextInput, width: u16) -> (String, u16) {
+        let area = Rect::new(0, 0, width, 1);
+        let mut buf = Buffer::empty(area);
+        let cursor = input.draw(area, &mut buf, Style::new(), true).expect("a cursor");
+        let cells = (0..cursor.x).map(|x| buf[(x, 0)].symbol());
+        // A wide character covers the cell after it.
+        let mut covered = 0;
+        let shown = cells.filter(|symbol| {
+            let is_covered = covered > 0;
+            covered = if is_covered { covered - 1 } else { crate::text::width::width(symbol).max(1) - 1 };
+            !is_covered
+        });
+        (shown.collect(), cursor.x)
+    }
+
+    #[test]
+    fn the_cursor_stands_behind_what_is_drawn() {
+        for (text, cells) in [
+            ("abc", 3),
+            ("x👩\u{200d}💻 e\u{301}数", 10),
+            ("🏳\u{fe0f}\u{200d}🌈!", 6),
+            ("👍🏽", 5),
+            ("🇩🇪.", 3),
+            ("한\u{200b}नी", 5),
+        ] {
+            let (shown, cursor) = drawn(&TextInput::with(text), 40);
+            assert_eq!((shown.as_str(), cursor), (&*safe_line(text), cells), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_long_text_is_shown_with_its_cursor() {
+        let mut input = TextInput::with(&"数据👩\u{200d}💻".repeat(20));
+        input.edit(&TextEdit::Paste("end".into()));
+        for width in 4..30 {
+            let (shown, cursor) = drawn(&input, width);
+            assert!(
+                shown.ends_with("end") && cursor < width && cursor + 2 >= width.min(180),
+                "{width}: {shown}"
+            );
+        }
+        input.edit(&TextEdit::Key(crossterm::event::KeyCode::Home.into()));
+        assert_eq!(drawn(&input, 10).1, 0);
     }
 }
