@@ -400,7 +400,7 @@ pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
     let hint = HINTS.iter().find(|(words, _)| {
         refusal.message.contains(words) || refusal.violation.as_deref().is_some_and(|it| it.contains(words))
     });
-    if let Some((_, next)) = hint {
+    if let Some((_, next)) = hint.filter(|_| !refusal.is_somebody_elses()) {
         return (sentence, (*next).to_owned());
     }
     let next = match (refusal.status, &refusal.reason) {
