@@ -36,7 +36,7 @@ use crate::http::endpoints::Service;
 use crate::http::record::{Outcome, Record};
 use crate::http::{ApiError, ErrorKind};
 use crate::local::env::Env;
-use crate::model::account::{self, AccountRef};
+use crate::model::account::AccountRef;
 use crate::model::nearest::{did_you_mean, nearest};
 use crate::session::Failure;
 use crate::session::args::{Global, TuiArgs};
