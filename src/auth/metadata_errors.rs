@@ -65,7 +65,8 @@ pub(super) fn caller(error: ApiError, presence: Presence, hosting: Hosting) -> A
             told.status = error.status;
             told
         }
-        // What IAM denied stays as it is, for the doctor.
+        // What IAM denied stays as it is, for the doctor; so does its advice where it names the Kubernetes account.
+        (Some(403), _) if error.refusal.as_ref().is_some_and(|said| said.names_kubernetes()) => error,
         (Some(401 | 403), _) => error.with_next(denied(hosting)),
         (Some(500..), _) => error.with_next(STARTING),
         (None | Some(_), _) => error,

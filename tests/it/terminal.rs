@@ -48,6 +48,8 @@ pub struct Terminal {
     raw: Vec<u8>,
     stand_ins: StandIns,
     settings_before: String,
+    /// Keys pressed since the program was last given time to read them.
+    rushed: usize,
 }
 
 impl Terminal {
@@ -130,6 +132,7 @@ impl Terminal {
             raw: Vec::new(),
             stand_ins: StandIns::default(),
             settings_before,
+            rushed: 0,
         }
     }
 
@@ -265,6 +268,12 @@ impl Terminal {
     /// Presses keys, by their names or as they are: `press("enter t a ctrl-s")`.
     pub fn press(&mut self, keys: &str) {
         for key in keys.split_whitespace() {
+            // More at once would be a paste.
+            if self.rushed == 8 {
+                self.is_read();
+                self.rushed = 0;
+            }
+            self.rushed += 1;
             match key {
                 "enter" => self.send("\r"),
                 "esc" => self.send("\x1b"),

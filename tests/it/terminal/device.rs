@@ -103,6 +103,19 @@ impl Terminal {
         tcflow(self.device(), if takes_nothing { Action::OOff } else { Action::OOn }).unwrap();
     }
 
+    /// Gives the program time to read what was typed, and some more until the next key; not for ever, for it may be
+    /// suspended.
+    pub fn is_read(&self) {
+        let device = self.device();
+        for _ in 0..100 {
+            if rustix::io::ioctl_fionread(&device).is_ok_and(|unread| unread == 0) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+
     /// Whether it takes no more output.
     pub fn is_full(&self) -> bool {
         let device = self.device();
