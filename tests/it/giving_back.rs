@@ -256,6 +256,9 @@ fn a_panic_over_a_terminal_that_does_not_read_gives_it_back_too() {
     let switch = [("IMPERSONA_DEBUG_PANIC".to_owned(), "state".to_owned())];
     let mut terminal = Terminal::start(&home, SIZE, &["--demo"], &switch);
     terminal.wait_for("deployer@acme-prod");
+    // The switch waits for a key, and a new size can be heard of before one that was pressed earlier.
+    terminal.press("?");
+    terminal.wait_for("┌ Help ");
     fill(&mut terminal);
     terminal.resize((121, 40));
     assert_eq!(terminal.exit_code(), 101);

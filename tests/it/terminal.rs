@@ -324,7 +324,9 @@ impl Terminal {
         let reader = self.reader.take().unwrap();
         // Nobody takes the next chunk, so the reader ends with it and lets go of the terminal.
         self.chunks = mpsc::channel().1;
+        // Without a controlling terminal it isn't told of the size, but it draws something for a key.
         self.resize((81, 25));
+        self.send("?");
         reader.join().unwrap();
         (self.writer, self.slave, self.master) = (None, None, None);
     }

@@ -324,7 +324,8 @@ fn program_of_another_user_is_refused() {
 fn server_ends_with_a_command_that_is_killed() {
     let home = Home::new();
     let emulator = emulator(&home);
-    for signal in [Signal::KILL, Signal::TERM, Signal::INT] {
+    // No SIGINT: where the tests run in the background of a shell, it is ignored, by the command as well.
+    for signal in [Signal::KILL, Signal::TERM, Signal::USR1] {
         let mut used = Used::start(&home, &emulator, &[DEPLOYER], &[]);
         used.token(TOKEN);
         kill_process(Pid::from_child(&used.child), signal).unwrap();
