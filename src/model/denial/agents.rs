@@ -1,7 +1,7 @@
 //! Service agents: accounts that Google's services use themselves. They belong to Google's own projects, and many exist
 //! only after they were asked for.
 
-use crate::model::shell::quote;
+use crate::model::{account, shell::quote};
 
 /// Domains of agents that don't name their service, each with the service. All others are `gcp-sa-SERVICE`.
 /// <https://cloud.google.com/iam/docs/service-agents>
@@ -23,16 +23,13 @@ const SERVICES: [(&str, &str); 15] = [
     ("service-consumer-management", "serviceconsumermanagement"),
 ];
 
-/// Whether a policy member or an email is such an account.
+/// Whether a policy member or an email is such an account. An unlisted project's is told by its name, which a customer
+/// could choose as well: here it only words a sentence.
 pub(in crate::model) fn is_one(member: &str) -> bool {
-    let Some((name, domain)) = member.trim_start_matches("serviceAccount:").split_once('@') else {
-        return false;
-    };
+    let email = member.trim_start_matches("serviceAccount:");
     let numbered = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-    name.strip_prefix("service-").is_some_and(numbered)
-        || domain.starts_with("gcp-sa-")
-        || numbered(name)
-            && matches!(domain, "cloudservices.gserviceaccount.com" | "cloudbuild.gserviceaccount.com")
+    let named = |(name, _): (&str, &str)| name.strip_prefix("service-").is_some_and(numbered);
+    account::is_service_account(email) && (account::is_googles(email) || email.split_once('@').is_some_and(named))
 }
 
 /// What makes an agent that doesn't exist; `None` for other accounts.
