@@ -29,7 +29,8 @@ pub(in crate::model) fn is_one(member: &str) -> bool {
     let email = member.trim_start_matches("serviceAccount:");
     let numbered = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     let named = |(name, _): (&str, &str)| name.strip_prefix("service-").is_some_and(numbered);
-    account::is_service_account(email) && (account::is_googles(email) || email.split_once('@').is_some_and(named))
+    account::is_service_account(email)
+        && (account::is_googles(email) || email.split_once('@').is_some_and(named))
 }
 
 /// What makes an agent that doesn't exist; `None` for other accounts.
