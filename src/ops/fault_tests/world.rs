@@ -113,7 +113,19 @@ impl Desk {
         self.emulator.stop_listening().await;
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_reuseaddr(true).unwrap();
-        socket.bind(self.emulator.addr()).unwrap();
+        // A program that another test starts has our listener, too, until it runs.
+        let busy = |bound: &std::io::Result<()>| {
+            bound.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+        };
+        let mut bound = socket.bind(self.emulator.addr());
+        for _ in 0..1_000 {
+            if !busy(&bound) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            bound = socket.bind(self.emulator.addr());
+        }
+        bound.unwrap();
         self.kept = Some(socket);
     }
 
